@@ -235,9 +235,9 @@ static int resolve_image(void *arg, const char *ref, const char *platform, struc
 		return -1;
 	if (m->o->pull && pull_base(m, ref, platform, e) < 0)
 		return -1;
-	if (image_resolve(s, ref, 0, &img, e) < 0 &&
+	if (image_resolve(s, ref, IMAGE_SHOWN_ID, &img, e) < 0 &&
 	    (e->class != ERR_NOT_FOUND || pull_base(m, ref, platform, e) < 0 ||
-	     image_resolve(s, ref, 0, &img, e) < 0))
+	     image_resolve(s, ref, IMAGE_SHOWN_ID, &img, e) < 0))
 		return -1;
 	if (image_config_parse(img.config, img.config_len, &ret->config, e) < 0)
 		return err_wrap(e, "image '%s'", ref);

@@ -100,8 +100,11 @@ static int image_by_prefix(struct store *s, const char *hex, struct image *img, 
 	return r < 0 ? -1 : 1;
 }
 
+#define SHOWN_ID_DIGITS 12 /* of an ID in `kogge images` */
+
 /* 1, 0 where there is none, -1. */
-static int image_find(struct store *s, const char *ref, struct image *img, struct err *e)
+static int image_find(struct store *s, const char *ref, unsigned flags, struct image *img,
+		      struct err *e)
 {
 	const char *hex = NULL;
 	bool maybe_id = reference_maybe_id(ref, &hex);
@@ -114,7 +117,7 @@ static int image_find(struct store *s, const char *ref, struct image *img, struc
 	if (r < 0 && !maybe_id)
 		return -1;
 	r = r < 0 ? 0 : image_by_name(s, &name, img, e);
-	if (r == 0 && maybe_id)
+	if (r == 0 && maybe_id && (!(flags & IMAGE_SHOWN_ID) || strlen(hex) >= SHOWN_ID_DIGITS))
 		r = image_by_prefix(s, hex, img, e);
 	return r;
 }
@@ -158,7 +161,7 @@ int image_resolve(struct store *s, const char *ref, unsigned flags, struct image
 		  struct err *e)
 {
 	_cleanup_(image_done) struct image img = IMAGE_INIT;
-	int r = image_find(s, ref, &img, e);
+	int r = image_find(s, ref, flags, &img, e);
 
 	if (r == 0)
 		return err_set(e, ERR_NOT_FOUND, 0, "no such image: %s", ref);

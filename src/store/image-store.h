@@ -44,6 +44,9 @@ void image_done(struct image *img);
 
 enum image_flags {
 	IMAGE_NAMES = 1 << 0, /* fill names, digests and n_containers too */
+	/* Of an ID at least the twelve digits that lists show: what is written into a file must not
+	 * come to mean another image when one more is made ("FROM a"). */
+	IMAGE_SHOWN_ID = 1 << 1,
 };
 
 /* Finds an image as Docker does: a whole ID (with or without "sha256:"); a name ("debian" is

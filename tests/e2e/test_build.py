@@ -456,3 +456,14 @@ def test_a_file_of_the_same_size_and_time_is_another_where_it_says_something_els
                                         "RUN echo two > /f && touch -d @1000000000 /f\n")
     box.ok("build", "-t", "made", context)
     assert see(box, "cat", "/f") == "two\n"
+
+
+def test_from_an_id(box, make):
+    """BuildKit knows names alone. An ID works where it is one that lists show: a shorter one could
+    mean any image, and another one tomorrow."""
+    whole = box.ok("inspect", "-f", "{{.Id}}", "busybox").strip().removeprefix("sha256:")
+    for ref in ("sha256:" + whole, whole, whole[:12]):
+        assert make(f"FROM {ref}\nLABEL a={len(ref)}\n").code == 0, ref
+    for ref in (whole[0], whole[:11]):
+        r = make(f"FROM {ref}\n")
+        assert r.code == 1 and ref in r.err, str(r)
