@@ -91,6 +91,20 @@ struct rules_change {
 };
 int rules_change(struct net_session *s, const struct rules_change *c, struct err *e);
 
+/* Which bridges other people's forward chains are to let through (rules_foreign). */
+struct foreign_wish {
+	const char *const *links;
+	size_t n;
+	const char *only; /* rules of other bridges are left, or NULL */
+};
+
+/* Whether rules of ours for this link are to go. */
+bool foreign_stale(const struct foreign_wish *wish, const char *link);
+
+/* The same in the chains of iptables before nf_tables, where the kernel has any. Where the program
+ * iptables-legacy is missing or refuses, nothing happens. */
+void legacy_iptables_settle(const struct foreign_wish *wish);
+
 /* Puts the link into firewalld's zone for what is trusted, or (DEL) takes it out. Where firewalld
  * does not answer, or has the link in another zone, nothing happens. */
 void firewalld_trust(const char *link, bool del);

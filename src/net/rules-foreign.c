@@ -6,6 +6,7 @@
  * behind all rules is not reached. A last rule that drops or rejects everything is a policy, too:
  * ours go before it. They carry a comment by which they are found again. */
 #include "base/buf.h"
+#include "base/str.h"
 #include "net/net-internal.h"
 
 #include <errno.h>
@@ -17,16 +18,9 @@
 /* Somebody changes rules while they are read. */
 enum { CHAINS_MAX = 64, READ_TRIES = 8 };
 
-/* What is wanted of all chains. */
-struct wish {
-	const char *const *links;
-	size_t n;
-	const char *only; /* rules of other bridges are left, or NULL */
-};
-
 /* One chain. */
 struct walk {
-	const struct wish *wish;
+	const struct foreign_wish *wish;
 	struct nft_place at;
 	const char *chain;
 	struct nl_batch *b;
@@ -52,26 +46,33 @@ static void put_rule(const struct walk *w, const char *link, bool in)
 	nft_rule_add(w->b, &w->at, &rule);
 }
 
+bool foreign_stale(const struct foreign_wish *wish, const char *link)
+{
+	for (size_t i = 0; i < wish->n; i++)
+		if (str_eq(link, wish->links[i]))
+			return false;
+	return !wish->only || str_eq(link, wish->only);
+}
+
 static int on_rule(void *arg, const struct nft_rule_seen *rule)
 {
 	struct walk *w = arg;
-	const struct wish *wish = w->wish;
+	const struct foreign_wish *wish = w->wish;
+	const char *link;
 
 	w->end = rule->drops_all ? rule->handle : 0;
 	if (strncmp(rule->tag, TAG, sizeof(TAG) - 1) != 0)
 		return 0;
+	link = rule->tag + sizeof(TAG) - 1;
 	for (size_t i = 0; i < wish->n; i++)
-		if (strcmp(rule->tag + sizeof(TAG) - 1, wish->links[i]) == 0) {
-			w->have[i] = true;
-			return 0;
-		}
-	if (!wish->only || strcmp(rule->tag + sizeof(TAG) - 1, wish->only) == 0)
+		w->have[i] |= str_eq(link, wish->links[i]);
+	if (foreign_stale(wish, link))
 		nft_rule_delete(w->b, &w->at, w->chain, rule->handle);
 	return 0;
 }
 
 /* -ENOENT: somebody removed the chain or a rule meanwhile, which its news will tell. */
-static int settle(int sock, const struct wish *wish, const struct nft_chain_seen *chain,
+static int settle(int sock, const struct foreign_wish *wish, const struct nft_chain_seen *chain,
 		  struct nl_fault *f)
 {
 	_cleanup_(nl_batch_done) struct nl_batch b = NL_BATCH_INIT;
@@ -116,7 +117,7 @@ static int on_chain(void *arg, const struct nft_chain_seen *chain)
 	return buf_put(&found->chains, chain, sizeof(*chain));
 }
 
-static void tell_firewalld(const struct wish *wish)
+static void tell_firewalld(const struct foreign_wish *wish)
 {
 	if (wish->n == 0 && wish->only)
 		firewalld_trust(wish->only, true);
@@ -124,7 +125,7 @@ static void tell_firewalld(const struct wish *wish)
 		firewalld_trust(wish->links[i], false);
 }
 
-static int settle_chains(int sock, const struct wish *wish, struct nl_fault *f)
+static int settle_chains(int sock, const struct foreign_wish *wish, struct nl_fault *f)
 {
 	struct found found = {.chains = BUF_INIT(CHAINS_MAX * sizeof(struct nft_chain_seen))};
 	struct nft_chain_seen chain;
@@ -140,7 +141,7 @@ static int settle_chains(int sock, const struct wish *wish, struct nl_fault *f)
 	return r;
 }
 
-static int settle_all(struct net_session *s, const struct wish *wish, struct err *e)
+static int settle_all(struct net_session *s, const struct foreign_wish *wish, struct err *e)
 {
 	struct nl_fault f = {.message = 0};
 	int sock = net_session_nft(s, e);
@@ -151,19 +152,20 @@ static int settle_all(struct net_session *s, const struct wish *wish, struct err
 	for (int i = 0; i < READ_TRIES && r == -EINTR; i++)
 		r = settle_chains(sock, wish, &f);
 	f.errnum = r;
+	legacy_iptables_settle(wish);
 	return r < 0 ? net_fault(&f, "opening the forward chains of other tables", e) : 0;
 }
 
 int rules_foreign(struct net_session *s, const char *const *wanted, size_t n, struct err *e)
 {
-	const struct wish w = {.links = wanted, .n = n};
+	const struct foreign_wish w = {.links = wanted, .n = n};
 
 	return settle_all(s, &w, e);
 }
 
 int rules_foreign_one(struct net_session *s, const char *link, bool del, struct err *e)
 {
-	const struct wish w = {.links = &link, .n = del ? 0 : 1, .only = link};
+	const struct foreign_wish w = {.links = &link, .n = del ? 0 : 1, .only = link};
 
 	return settle_all(s, &w, e);
 }

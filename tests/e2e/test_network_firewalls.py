@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 
 import pytest
-from harness import dbus
+from harness import dbus, program
 from harness.waiting import until
 
 pytestmark = pytest.mark.needs_root
@@ -90,3 +90,60 @@ def test_chains_that_drop_are_passed_whenever_they_come(box, table):
     box.ok("rm", "-f", "one")
     box.ok("network", "rm", "n")
     assert [line for line in rules() if link in line] == []
+
+
+LEGACY = """
+ip link set lo up
+unshare -n sleep 300 </dev/null >/dev/null 2>&1 & far=$!
+ip link add lan type veth peer name peer
+until ip link set peer netns $far 2>/dev/null && ! ip link show peer >/dev/null 2>&1; do :; done
+ip addr add 192.0.2.1/24 dev lan; ip link set lan up
+nsenter -t $far -n ip addr add 192.0.2.2/24 dev peer; nsenter -t $far -n ip link set peer up
+iptables-legacy -P FORWARD DROP
+iptables-legacy -A FORWARD -d 192.0.2.3 -j DROP
+trap 'kill $far' EXIT
+reaches() { $KOGGE run --rm --network $1 busybox ping -c 1 -W 2 192.0.2.2 >/dev/null; }
+listed() { iptables-legacy -S FORWARD | grep -c kogge || true; }
+"""
+
+
+def in_a_namespace(box, text):
+    """The output of a script, run where the host's network is one of its own, before a host at 192.0.2.2."""
+    return program.run(["unshare", "-n", "sh", "-ec", LEGACY + text], env={"KOGGE": " ".join(box.args())})
+
+
+@pytest.mark.timeout(300)
+def test_iptables_before_nf_tables_is_passed(box, need_tool):
+    need_tool("iptables-legacy")
+    if program.run(["unshare", "-n", "iptables-legacy", "-S"]).code:
+        pytest.skip("the kernel has no tables of iptables before nf_tables")
+    r = in_a_namespace(box, """
+        $KOGGE network create n >/dev/null
+        $KOGGE network create other >/dev/null
+        reaches n
+        reaches other
+        listed
+        iptables-legacy -S FORWARD | sed -n 2p
+        iptables-legacy -F FORWARD
+        $KOGGE network create third >/dev/null
+        reaches third
+        $KOGGE network rm n other >/dev/null
+        reaches third
+        listed
+        $KOGGE network rm third >/dev/null
+        listed
+        iptables-legacy -P FORWARD ACCEPT
+        $KOGGE network create n >/dev/null
+        reaches n
+        listed
+        $KOGGE network rm n >/dev/null""")
+    assert r.code == 0, str(r)
+    assert r.out.split("\n")[:-1] == ["4", "-A FORWARD -d 192.0.2.3/32 -j DROP", "2", "0", "0"]
+
+
+def test_no_table_is_made_where_there_was_none(box, need_tool):
+    need_tool("iptables-legacy")
+    r = program.run(["unshare", "-n", "sh", "-ec", """ip link set lo up
+        $KOGGE network create n >/dev/null; $KOGGE network rm n >/dev/null; cat /proc/net/ip_tables_names"""],
+        env={"KOGGE": " ".join(box.args())})
+    assert (r.code, r.out) == (0, ""), str(r)
