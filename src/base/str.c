@@ -160,3 +160,38 @@ char *str_path_clean(struct arena *a, const char *path)
 		*to = '\0';
 	return out;
 }
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+int str_natural_cmp(const char *a, const char *b)
+{
+	while (*a && *b) {
+		size_t za, zb, na, nb;
+		int r;
+
+		if (is_digit(*a) != is_digit(*b))
+			return is_digit(*a) ? -1 : 1;
+		if (!is_digit(*a)) {
+			if (*a != *b)
+				return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+			a++;
+			b++;
+			continue;
+		}
+		za = strspn(a, "0");
+		zb = strspn(b, "0");
+		na = strspn(a + za, "0123456789");
+		nb = strspn(b + zb, "0123456789");
+		r = na != nb ? (na < nb ? -1 : 1) : strncmp(a + za, b + zb, na);
+		if (r == 0 && za != zb)
+			r = za < zb ? -1 : 1;
+		if (r)
+			return r;
+		a += za + na;
+		b += zb + nb;
+	}
+	return (*a != 0) - (*b != 0);
+}

@@ -33,6 +33,10 @@ const char *str_after(const char *s, const char *prefix);
 /* Whether S ends with SUFFIX. */
 bool str_ends(const char *s, const char *suffix);
 
+/* As strcmp, but digits count as numbers and come before all else; of equal numbers the one with
+ * less zeros is first. So Docker's client sorts names (sortorder.NaturalLess). */
+int str_natural_cmp(const char *a, const char *b);
+
 /* Cuts S at the first C: returns the part before as a copy in A and stores the rest (borrowed)
  * in *RET_REST, NULL where there is no C. NULL when out of memory. */
 char *str_cut(struct arena *a, const char *s, char c, const char **ret_rest);

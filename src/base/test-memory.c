@@ -105,6 +105,12 @@ static void strings_are_cut_split_and_joined(void **state)
 	assert_int_equal((str_split(&a, "", ',', &n), n), 1);
 	assert_string_equal(str_after("prefix-x", "prefix-"), "x");
 	assert_null(str_after("pre", "prefix"));
+	assert_true(str_natural_cmp("n2", "n10") < 0);
+	assert_true(str_natural_cmp("n10", "n2") > 0);
+	assert_true(str_natural_cmp("n1", "n01") < 0);
+	assert_true(str_natural_cmp("n9", "na") < 0);
+	assert_true(str_natural_cmp("n", "n0") < 0);
+	assert_true(str_natural_cmp("a1b2", "a1b2") == 0);
 	assert_true(str_ends("a.json", ".json"));
 	assert_false(str_ends("on", ".json"));
 	assert_true(str_eq0(NULL, NULL));

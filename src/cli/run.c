@@ -85,14 +85,17 @@ static int cidfile_write(void *arg, const char *id, struct err *e)
 	return 0;
 }
 
-static int prepare(struct cli_context *c, const struct run_opts *o, const char *image,
-		   struct cidfile *f, struct err *e)
+static int prepare(struct cli_context *c, const struct run_opts *o,
+		   const struct container_spec *spec, struct cidfile *f, struct err *e)
 {
 	const struct pull_opts po = {.platform = o->platform, .quiet = o->quiet, .out = c->err};
 
+	if (spec->network.mode == SPEC_NS_HOST && spec->n_ports)
+		fputs("WARNING: Published ports are discarded when using host network mode\n",
+		      c->err);
 	f->path = o->cidfile;
 	if (!cli_engine(c, e) ||
-	    (str_eq(o->pull, "always") && pull_for_run(c, image, true, &po, e) < 0))
+	    (str_eq(o->pull, "always") && pull_for_run(c, spec->image, true, &po, e) < 0))
 		return -1;
 	return cidfile_open(o->cidfile, &f->fd, e);
 }
@@ -129,7 +132,7 @@ static int run_create(struct cli_context *c, const struct cli_args *a, struct er
 	struct cidfile f = {.fd = -1};
 	int r;
 
-	if (run_spec(a, &spec, e) < 0 || prepare(c, a->opts, spec.image, &f, e) < 0)
+	if (run_spec(a, &spec, e) < 0 || prepare(c, a->opts, &spec, &f, e) < 0)
 		return 1;
 	r = create(c, a->opts, &spec, &f, e);
 	finish(c, &f);
@@ -161,7 +164,7 @@ static int run_run(struct cli_context *c, const struct cli_args *a, struct err *
 		return 125;
 	if (check_tty(c, &spec) < 0)
 		return 1;
-	if (prepare(c, o, spec.image, &f, e) < 0)
+	if (prepare(c, o, &spec, &f, e) < 0)
 		return 125;
 	attach = (struct attach_opts){.in = spec.attach_in ? c->in_fd : -1,
 				      .out = spec.attach_out ? c->out_fd : -1,

@@ -94,49 +94,12 @@ static bool matches(const struct filters *f, const json_t *v)
 	       name_matches(json_string_value(json_object_get(v, "Name")), f->name);
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* As Docker's client sorts (sortorder.NaturalLess): digits count as numbers, and come before all
- * else; of equal numbers the one with less zeros is first. */
-static int compare_names(const char *a, const char *b)
-{
-	while (*a && *b) {
-		size_t za, zb, na, nb;
-		int r;
-
-		if (is_digit(*a) != is_digit(*b))
-			return is_digit(*a) ? -1 : 1;
-		if (!is_digit(*a)) {
-			if (*a != *b)
-				return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
-			a++;
-			b++;
-			continue;
-		}
-		za = strspn(a, "0");
-		zb = strspn(b, "0");
-		na = strspn(a + za, "0123456789");
-		nb = strspn(b + zb, "0123456789");
-		r = na != nb ? (na < nb ? -1 : 1) : strncmp(a + za, b + zb, na);
-		if (r == 0 && za != zb)
-			r = za < zb ? -1 : 1;
-		if (r)
-			return r;
-		a += za + na;
-		b += zb + nb;
-	}
-	return (*a != 0) - (*b != 0);
-}
-
 static int compare_rows(const void *a, const void *b)
 {
 	const json_t *const *x = a, *const *y = b;
 
-	return compare_names(json_string_value(json_object_get(*x, "Name")),
-			     json_string_value(json_object_get(*y, "Name")));
+	return str_natural_cmp(json_string_value(json_object_get(*x, "Name")),
+			       json_string_value(json_object_get(*y, "Name")));
 }
 
 /* ROWS in the order of names; the references move. */

@@ -120,7 +120,7 @@ static int compare_names(const void *a, const void *b)
 {
 	const struct network_row *x = a, *y = b;
 
-	return strcmp(x->name, y->name);
+	return str_natural_cmp(x->name, y->name);
 }
 
 json_t *network_list(struct engine *en, struct err *e)

@@ -70,6 +70,10 @@ def test_create_ls_inspect_rm(net):
     assert networks(net, "-f", "type=custom") == ["one"] and networks(net, "-f", "type=builtin") == ["bridge", "host", "none"]
     assert networks(net, "-f", "label=a=b") == ["one"] and networks(net, "-f", "driver=null") == ["none"]
     assert networks(net, "-f", "name=on", "-f", "dangling=true") == ["one"] and networks(net, "-f", f"id={ident[:12]}") == ["one"]
+    net.ok("network", "create", "n10")
+    net.ok("network", "create", "n9")
+    assert networks(net, "-f", "name=n") == ["n9", "n10", "none", "one"], "not in the order of numbers"
+    net.ok("network", "rm", "n9", "n10")
     assert net.ok("network", "ls").splitlines()[0].split() == ["NETWORK", "ID", "NAME", "DRIVER", "SCOPE"]
     one = json.loads(net.ok("network", "inspect", ident[:10]))[0]
     assert one["Name"] == "one" and one["Id"] == ident and one["Containers"] == {} and one["Labels"] == {"a": "b"}

@@ -24,13 +24,16 @@ def missing():
 
 
 class Docker:
-    def __init__(self, folder, *arguments, network=False):
+    def __init__(self, folder, *arguments, network=False, prefix=()):
+        """PREFIX: a command line that runs what follows it, nsenter for example."""
+        self.prefix = list(prefix)
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.socket = folder / "docker.sock"
         self.log = open(folder / "dockerd.log", "wb")
         self.env = {"DOCKER_CONFIG": str(folder / "config"), "DOCKER_HOST": f"unix://{self.socket}"}
         self.daemon = subprocess.Popen(
-            ["dockerd", "-H", f"unix://{self.socket}", "--data-root", folder / "data", "--exec-root", folder / "exec",
+            [*self.prefix, "dockerd", "-H", f"unix://{self.socket}", "--data-root", folder / "data", "--exec-root", folder / "exec",
              "--pidfile", folder / "pid", "--storage-driver", "overlay2",
              *([] if network else ["--iptables=false", "--ip6tables=false", "--bridge=none"]), *arguments],
             stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -51,7 +54,7 @@ class Docker:
         raise RuntimeError(f"dockerd did not start: {tail}")
 
     def __call__(self, *args, env=None, **options):
-        return program.run(["docker", *args], env={**self.env, **(env or {})}, **options)
+        return program.run([*self.prefix, "docker", *args], env={**self.env, **(env or {})}, **options)
 
     def ok(self, *args, **options):
         result = self(*args, **options)
