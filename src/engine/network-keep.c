@@ -499,7 +499,8 @@ static void drop_default(struct keeper *k)
 static int try_end(struct keeper *k, struct err *e)
 {
 	/* A look costs no lock. */
-	int64_t live = endpoints_live_all(k->en->store, e), now = clock_monotonic();
+	int live = endpoints_any_live(k->en->store, e);
+	int64_t now = clock_monotonic();
 
 	if (live) {
 		k->idle = 0;
@@ -511,7 +512,7 @@ static int try_end(struct keeper *k, struct err *e)
 		return 0;
 	if (store_begin(k->en->store, false, e) < 0)
 		return -1;
-	live = endpoints_live_all(k->en->store, e);
+	live = endpoints_any_live(k->en->store, e);
 	if (live == 0)
 		keeper_leave(store_run_fd(k->en->store));
 	store_abort(k->en->store);

@@ -212,7 +212,7 @@ static int remove_row(struct engine *en, const struct network *n, struct err *e)
 	live = endpoints_live(en->store, n->id, e);
 	if (live == 0 && net_down(&s, &n->net, e) == 0 &&
 	    network_row_delete(en->store, n->id, e) >= 0) {
-		if (endpoints_live_all(en->store, e) == 0)
+		if (endpoints_any_live(en->store, e) == 0)
 			network_rules_sweep(&s);
 		return store_commit(en->store, e);
 	}

@@ -300,12 +300,11 @@ int64_t endpoints_live(struct store *s, const char *network, struct err *e)
 	return endpoints_count(&st, r);
 }
 
-int64_t endpoints_live_all(struct store *s, struct err *e)
+int endpoints_any_live(struct store *s, struct err *e)
 {
-	sqlite3_stmt *st = NULL;
-	int r = db_row(s->db, &st, e, "SELECT count(*) FROM endpoints WHERE live IS NOT NULL", "");
+	_cleanup_(db_end) sqlite3_stmt *st = NULL;
 
-	return endpoints_count(&st, r);
+	return db_row(s->db, &st, e, "SELECT 1 FROM endpoints WHERE live IS NOT NULL LIMIT 1", "");
 }
 
 /* One indexed read where the highest address is not in use; else the first gap. */

@@ -75,8 +75,9 @@ int endpoints_all_live(struct store *s, struct arena *a, struct endpoint_row **r
 /* How many containers that run are on the network. -1 with E. */
 int64_t endpoints_live(struct store *s, const char *network, struct err *e);
 
-/* How many containers that run are on any network. */
-int64_t endpoints_live_all(struct store *s, struct err *e);
+/* Whether any container that runs is on a network: 1, 0, -1. Where one is, this costs the same
+ * however many there are. */
+int endpoints_any_live(struct store *s, struct err *e);
 
 /* A free address of the network from LOW to HIGH: the one after the highest in use, else the first
  * that is free. 1, 0 where there is none, -1. */
