@@ -15,8 +15,18 @@ static SHA256_CTX *ctx(struct sha256 *h)
 	return (SHA256_CTX *)(void *)h->state;
 }
 
+#ifdef KOGGE_LAZY_CRYPTO
+/* OpenSSL's own, which looks once and chooses the code for this CPU (tools/lazy-crypto). */
+void OPENSSL_cpuid_setup(void);
+#else
+static void OPENSSL_cpuid_setup(void)
+{
+}
+#endif
+
 void sha256_init(struct sha256 *h)
 {
+	OPENSSL_cpuid_setup();
 	SHA256_Init(ctx(h));
 }
 

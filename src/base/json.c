@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { TEXT_MAX = 8 << 20 };
 
@@ -35,6 +36,14 @@ static bool too_deep(const char *data, size_t n)
 		}
 	}
 	return false;
+}
+
+void json_seed(void)
+{
+	uint32_t seed;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed) && seed)
+		json_object_seed(seed);
 }
 
 json_t *json_parse(const char *data, size_t n, const char *what, struct err *e)

@@ -93,6 +93,25 @@ static void *map(size_t size, int flags)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+static void keep(struct block *b, uint32_t class)
+{
+	b->head = (struct head){
+		.state = sealed(b, FREE, class), .class = class, .size = (size_t)SMALLEST << class};
+	b->next = (uintptr_t)heap.freed[class] ^ secret();
+	heap.freed[class] = b;
+}
+
+/* What is left of a region, too small for what is wanted, becomes free blocks. */
+static void keep_rest(void)
+{
+	for (uint32_t class = CLASSES; class -- > 0;)
+		while (heap.room >= (size_t)SMALLEST << class) {
+			keep((struct block *)(void *)heap.at, class);
+			heap.at += (size_t)SMALLEST << class;
+			heap.room -= (size_t)SMALLEST << class;
+		}
+}
+
 /* A block that was freed, or the next part of a region. */
 static struct block *cut(uint32_t class, size_t size)
 {
@@ -109,6 +128,7 @@ static struct block *cut(uint32_t class, size_t size)
 
 		if (!region)
 			return NULL;
+		keep_rest();
 		heap.at = region;
 		heap.room = REGION;
 	}
@@ -170,9 +190,7 @@ void free(void *p)
 		errno = before;
 		return;
 	}
-	b->head.state = sealed(b, FREE, b->head.class);
-	b->next = (uintptr_t)heap.freed[b->head.class] ^ secret();
-	heap.freed[b->head.class] = b;
+	keep(b, b->head.class);
 }
 
 static void *remap(struct block *b, size_t n)

@@ -93,6 +93,13 @@ static void close_from(int first)
 		close(fd);
 }
 
+/* FD, or where it is among the N first ones, which are about to be written over, a copy behind
+ * them. */
+static int out_of_the_way(int fd, size_t n)
+{
+	return fd > (int)n ? fd : fcntl(fd, F_DUPFD_CLOEXEC, (int)n + 1);
+}
+
 /* Brings the descriptors into place. The program's own descriptor moves to *EXE. */
 static int place_fds(const struct child *c, int *exe)
 {
@@ -105,11 +112,11 @@ static int place_fds(const struct child *c, int *exe)
 
 		if (fd < 0 && i < 3)
 			fd = c->null;
-		high[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, (int)n + 1);
+		high[i] = fd < 0 ? -1 : out_of_the_way(fd, n);
 		if (fd >= 0 && high[i] < 0)
 			return -errno;
 	}
-	*exe = fcntl(s->exe, F_DUPFD_CLOEXEC, (int)n + 1);
+	*exe = out_of_the_way(s->exe, n);
 	if (*exe < 0)
 		return -errno;
 	for (size_t i = 0; i < n; i++) {
@@ -419,17 +426,16 @@ void process_done(struct process *p)
 
 int process_clean_start(void)
 {
-	int fd;
-
 	/* Ignored, it would make the kernel throw the exit status of children away. */
 	signal(SIGCHLD, SIG_DFL);
-	/* A file of ours must never become anybody's stdout. */
-	do
-		fd = path_open_host("/dev/null", O_RDWR, 0);
-	while (fd >= 0 && fd < 3);
-	if (fd < 0)
-		return fd;
-	close(fd);
+	/* A file of ours must never become anybody's stdout. An open takes the first free number.
+	 */
+	for (int fd = 0; fd < 3; fd++) {
+		int r = fcntl(fd, F_GETFD) >= 0 ? fd : path_open_host("/dev/null", O_RDWR, 0);
+
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -172,6 +172,7 @@ static int run(struct runtime_program *p, int argc, char **argv, struct err *e)
 
 	if (r < 0)
 		return err_errno(e, r, "opening /dev/null");
+	json_seed();
 	if (runtime_options_parse(&global, argc, argv, p, e) < 0 || check_global(p, e) < 0)
 		return -1;
 	if (p->version)

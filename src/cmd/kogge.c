@@ -2,6 +2,7 @@
 /* The command line. Wiring only: streams, and the exit code. */
 #include "cli/cli.h"
 
+#include "base/json.h"
 #include "base/process.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
 
 	if (process_clean_start() < 0)
 		return 125;
+	json_seed();
 	code = cli_main(&c, argc, argv);
 	/* What did not reach its reader was not done. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {

@@ -107,15 +107,16 @@ int caps_get(struct caps *ret)
 int caps_limit_bounding(uint64_t keep)
 {
 	for (int i = 0; i < 64; i++) {
-		int set;
+		int error;
 
-		if (keep & CAPS_BIT(i))
+		if (keep & CAPS_BIT(i) || prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
 			continue;
-		set = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
-		if (set < 0) /* above the kernel's last one */
+		error = errno;
+		if (error == EINVAL) /* above the kernel's last one */
 			break;
-		if (set && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-			return -errno;
+		/* Without the right to drop it is enough that there is nothing to drop. */
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 0)
+			return -error;
 	}
 	return 0;
 }
