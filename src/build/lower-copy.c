@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "build/lower-internal.h"
+#include "build/url.h"
 #include "oci/digest.h"
 
 /* One instruction while it is lowered. */
@@ -52,13 +53,13 @@ static bool is_git(const char *s)
 	return is_http(s) && n > 4 && memcmp(s + n - 4, ".git", 4) == 0;
 }
 
-static int add_vertex(struct copying *k, const char *type, const char *params, const char *name,
-		      struct copy_source *src)
+static int add_vertex(struct copying *k, const struct vertex *what, struct copy_source *src)
 {
-	struct vertex v = {.type = type, .params = params, .name = name, .line = k->in->at.first};
+	struct vertex v = *what;
 	size_t at;
 
-	if (!params || !name)
+	v.line = k->in->at.first;
+	if (!v.params || !v.name)
 		return k->l->e->class ? -1 : lower_no_memory(k->l);
 	if (graph_add(&k->l->out->graph, &v, &at, k->l->e) < 0)
 		return -1;
@@ -83,35 +84,39 @@ static int git_source(struct copying *k, const char *text, struct copy_source *s
 	p.subdir = subdir ? subdir : "";
 	src->path = "/";
 	src->no_wildcards = true;
-	return add_vertex(k, OP_GIT, git_params_write(&p, a, k->l->e),
-			  arena_printf(a, "git %s", text), src);
+	return add_vertex(
+		k,
+		&(struct vertex){.type = OP_GIT,
+				 .params = git_params_write(&p, a, k->l->e),
+				 .name = arena_printf(a, "git %s", url_shown(k->l->arena, text))},
+		src);
 }
 
 static int http_source(struct copying *k, const char *text, struct copy_source *src)
 {
-	struct arena *a = k->l->arena;
-	const char *path = strstr(text, "://") + 3, *base;
-	struct http_params p = {.url = text, .checksum = k->checksum};
+	struct http_params p = {.checksum = k->checksum};
+	struct http_aside aside = {.user_password = ""};
+	struct vertex v = {.type = OP_HTTP, .no_cache = !*k->checksum};
 	struct digest digest;
 
 	if (!k->p.add)
 		return err_set(k->l->e, ERR_INVALID, 0, "COPY %s: ADD takes URLs, COPY does not",
-			       text);
+			       url_shown(k->l->arena, text));
 	if (*k->checksum && digest_parse(k->checksum, &digest, k->l->e) < 0)
 		return -1;
-	path += strcspn(path, "/?#");
-	path = arena_strndup(a, path, strcspn(path, "?#"));
-	if (!path)
+	if (url_split(k->l->arena, text, &p.url, &aside.user_password) < 0 ||
+	    url_filename(k->l->arena, p.url, &p.filename) < 0)
 		return lower_no_memory(k->l);
-	base = strrchr(path, '/');
-	p.filename = base && base[1] ? base + 1 : "__unnamed__";
-	src->path = arena_printf(a, "/%s", p.filename);
+	src->path = arena_printf(k->l->arena, "/%s", p.filename);
 	src->no_wildcards = true;
 	src->unpack = k->unpack_given && k->unpack;
 	if (!src->path)
 		return lower_no_memory(k->l);
-	return add_vertex(k, OP_HTTP, http_params_write(&p, a, k->l->e),
-			  arena_printf(a, "%s", text), src);
+	v.name = url_shown(k->l->arena, text);
+	v.params = http_params_write(&p, k->l->arena, k->l->e);
+	if (*aside.user_password)
+		v.aside = http_aside_write(&aside, k->l->arena, k->l->e);
+	return *aside.user_password && !v.aside ? -1 : add_vertex(k, &v, src);
 }
 
 /* A path, in the context or in what --from names. */
@@ -151,7 +156,7 @@ static int one_source(struct copying *k, const char *word, struct copy_source *s
 
 	if (!text)
 		return -1;
-	k->said = arena_printf(k->l->arena, "%s %s", k->said, text);
+	k->said = arena_printf(k->l->arena, "%s %s", k->said, url_shown(k->l->arena, text));
 	if (!k->said)
 		return lower_no_memory(k->l);
 	if (is_git(text))

@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "build/lower-internal.h"
+#include "build/url.h"
 #include "kernel/sig.h"
 
 #include <ctype.h>
@@ -83,6 +84,8 @@ int lower_step(struct lowering *l, struct lower_stage *s, const struct lower_com
 	for (unsigned n = s->total; n >= 10; n /= 10)
 		width++;
 	s->index++;
+	if (text && (c->in->kind == DF_ADD || c->in->kind == DF_COPY))
+		text = url_shown(l->arena, text);
 	v->name = arena_printf(l->arena, "[%s%s%*u/%u] %s%s", s->name, *s->name ? " " : "", width,
 			       s->index, s->total, c->trigger ? "ONBUILD " : "", text ? text : "");
 	v->slot = arena_printf(l->arena, "%s:%s:%u", l->o->project ? l->o->project : "", stage,

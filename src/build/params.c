@@ -105,6 +105,7 @@ static const struct field run_fields[] = {STRV(run_params, args),
 					  U64(run_params, shm_size),
 					  EPOCH(run_params, epoch),
 					  END};
+static const struct field http_aside_fields[] = {STR(http_aside, user_password), END};
 static const struct field aside_fields[] = {STRV(run_aside, proxy), END};
 
 /* ---- reading ---- */
@@ -290,6 +291,17 @@ DEFINE_PARAMS(git_params, git_fields)
 DEFINE_PARAMS(copy_params, copy_fields)
 DEFINE_PARAMS(mkdir_params, mkdir_fields)
 DEFINE_PARAMS(run_params, run_fields)
+
+const char *http_aside_write(const struct http_aside *p, struct arena *a, struct err *e)
+{
+	return params_write(http_aside_fields, p, a, e);
+}
+
+int http_aside_read(const char *aside, struct arena *a, struct http_aside *ret, struct err *e)
+{
+	*ret = (struct http_aside){0};
+	return params_read(aside ? aside : "{}", a, http_aside_fields, ret, e);
+}
 
 const char *run_aside_write(const struct run_aside *p, struct arena *a, struct err *e)
 {

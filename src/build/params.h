@@ -35,6 +35,11 @@ struct http_params {
 	const char *checksum; /* "sha256:..." or "" */
 };
 
+/* vertex.aside of "http". */
+struct http_aside {
+	const char *user_password; /* "user:password", or "": never in names, keys and the cache */
+};
+
 /* "git": a repository's tree. No inputs. */
 #define OP_GIT "git"
 struct git_params {
@@ -124,12 +129,14 @@ int copy_params_read(const char *params, struct arena *a, struct copy_params *re
 int mkdir_params_read(const char *params, struct arena *a, struct mkdir_params *ret, struct err *e);
 int run_params_read(const char *params, struct arena *a, struct run_params *ret, struct err *e);
 /* ASIDE may be NULL. */
+int http_aside_read(const char *aside, struct arena *a, struct http_aside *ret, struct err *e);
 int run_aside_read(const char *aside, struct arena *a, struct run_aside *ret, struct err *e);
 
 /* The other way round: text in A; NULL with E set. */
 const char *image_params_write(const struct image_params *p, struct arena *a, struct err *e);
 const char *local_params_write(const struct local_params *p, struct arena *a, struct err *e);
 const char *http_params_write(const struct http_params *p, struct arena *a, struct err *e);
+const char *http_aside_write(const struct http_aside *p, struct arena *a, struct err *e);
 const char *git_params_write(const struct git_params *p, struct arena *a, struct err *e);
 const char *copy_params_write(const struct copy_params *p, struct arena *a, struct err *e);
 const char *mkdir_params_write(const struct mkdir_params *p, struct arena *a, struct err *e);

@@ -163,6 +163,28 @@ static void add_knows_urls_and_repositories(void **state)
 		  "{\"input\":2,\"path\":\"/a.tar\",\"unpack\":true}]}");
 }
 
+static void passwords_of_urls_are_in_no_name_and_no_key(void **state)
+{
+	struct lowered l = LOWERED_INIT;
+	struct lower_opts o = options();
+
+	lowered_of("FROM scratch\nADD https://u:p%40w@h/a%2fb%20c/ https://me@h/../x@y /d/\n", &o,
+		   &l);
+	for (size_t i = 0; i < l.graph.n; i++) {
+		assert_null(strstr(l.graph.v[i].name, "u:p"));
+		assert_null(strstr(l.graph.v[i].params, "p%40w"));
+		assert_null(strstr(l.graph.v[i].params, "p@w"));
+	}
+	assert_string_equal(l.graph.v[1].name, "https://xxxxx:xxxxx@h/a%2fb%20c/");
+	assert_string_equal(l.graph.v[1].params,
+			    "{\"filename\":\"b c\",\"url\":\"https://h/a%2fb%20c/\"}");
+	assert_string_equal(l.graph.v[1].aside, "{\"user_password\":\"u:p@w\"}");
+	assert_true(l.graph.v[1].no_cache);
+	assert_string_equal(l.graph.v[2].params,
+			    "{\"filename\":\"x@y\",\"url\":\"https://h/../x@y\"}");
+	lowered_done(&l);
+}
+
 static void stages_are_lowered_where_they_are_needed(void **state)
 {
 	struct lowered l = LOWERED_INIT;
@@ -212,6 +234,7 @@ int main(void)
 		cmocka_unit_test(run_has_its_environment_and_mounts),
 		cmocka_unit_test(here_documents_become_scripts_and_files),
 		cmocka_unit_test(add_knows_urls_and_repositories),
+		cmocka_unit_test(passwords_of_urls_are_in_no_name_and_no_key),
 		cmocka_unit_test(stages_are_lowered_where_they_are_needed),
 		cmocka_unit_test(errors_name_their_line),
 		cmocka_unit_test(proxies_are_no_part_of_the_step),

@@ -10,7 +10,9 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "build/url.h"
 #include "dockerfile/dockerfile.h"
+#include "remote/remote.h"
 #include "store/build-context.h"
 #include "store/store.h"
 #include "store/tree.h"
@@ -22,6 +24,8 @@
 #include <unistd.h>
 
 enum { SECRET_MAX = 500 * 1024, HEAD_SIZE = 512 };
+
+#define CONTEXT_MAX (INT64_C(16) << 30)
 
 void build_input_done(struct build_input *in)
 {
@@ -53,13 +57,25 @@ static struct build_context *add_context(struct build_input *in, const char *nam
 
 static bool is_url(const char *s)
 {
-	static const char *const schemes[] = {"http://", "https://", "git://",
-					      "git@",    "ssh://",   "github.com/"};
+	return str_after(s, "http://") || str_after(s, "https://");
+}
+
+/* As Docker tells them from URLs of files. */
+static bool is_repository(const char *s)
+{
+	static const char *const schemes[] = {"git://", "git@", "ssh://", "github.com/"};
+	size_t n = strcspn(s, "#?");
 
 	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
 		if (str_after(s, schemes[i]))
 			return true;
-	return false;
+	return is_url(s) && n > 4 && memcmp(s + n - 4, ".git", 4) == 0;
+}
+
+/* Of where a context comes from, for messages: a URL may have a password in it. */
+static const char *said_of(const char *from)
+{
+	return str_eq(from, "-") ? "stdin" : "its URL";
 }
 
 static int open_folder(struct build_input *in, const char *path, struct build_context *to,
@@ -90,14 +106,14 @@ static int open_named(struct build_input *in, const char *option, struct err *e)
 	to = add_context(in, name);
 	if (str_after(value, "docker-image://"))
 		return 0; /* an image: no files of ours */
-	if (is_url(value) || str_after(value, "oci-layout://")) {
+	if (is_url(value) || is_repository(value) || str_after(value, "oci-layout://")) {
 		to->why = "this version reads folders and images only";
 		return 0;
 	}
 	return open_folder(in, value, to, e);
 }
 
-/* ---- stdin ---- */
+/* ---- stdin and URLs ---- */
 
 static bool looks_like_archive(const char *head, size_t n)
 {
@@ -112,8 +128,20 @@ static bool looks_like_archive(const char *head, size_t n)
 			  memcmp(head, xz, 5) == 0 || memcmp(head, zstd, 4) == 0);
 }
 
-/* All of stdin in a file without a name: what it is decides who reads it. */
-static int spool(struct build_input *in, struct err *e)
+/* "https://user:password@host/": the two parts, the second decoded. */
+static int fetch_url(struct build_input *in, const char *text, int fd, struct err *e)
+{
+	struct remote_url url = {.max = CONTEXT_MAX};
+	int64_t modified;
+
+	if (url_split(&in->c->arena, text, &url.url, &url.user_password) < 0)
+		return no_memory(e);
+	return remote_fetch_url(&url, fd, &modified, e);
+}
+
+/* All of stdin, or of what is at a URL, in a file without a name: what it is decides who reads it.
+ */
+static int spool(struct build_input *in, const char *from, struct err *e)
 {
 	struct store *s = cli_store(in->c, e);
 	_cleanup_(fd_close) int fd = -1;
@@ -122,15 +150,19 @@ static int spool(struct build_input *in, struct err *e)
 	if (!s)
 		return -1;
 	fd = path_open_own(store_root_fd(s), ".", O_TMPFILE | O_RDWR, 0600);
-	r = fd < 0 ? fd : fd_copy(in->c->in_fd, fd, UINT64_MAX, NULL);
+	if (fd >= 0 && !str_eq(from, "-") && fetch_url(in, from, fd, e) < 0)
+		return -1;
+	r = fd < 0 ? fd : str_eq(from, "-") ? fd_copy(in->c->in_fd, fd, UINT64_MAX, NULL) : 0;
 	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		r = -errno;
-	return r < 0 ? err_errno(e, r, "reading the context from stdin") : TAKE_FD(fd);
+	return r < 0 ? err_errno(e, r, "reading the context from %s", said_of(from)) : TAKE_FD(fd);
 }
 
-static int open_stdin(struct build_input *in, struct build_context *to, struct err *e)
+/* FROM: "-", or a URL. */
+static int open_stream(struct build_input *in, const char *from, struct build_context *to,
+		       struct err *e)
 {
-	_cleanup_(fd_close) int fd = spool(in, e);
+	_cleanup_(fd_close) int fd = spool(in, from, e);
 	char head[HEAD_SIZE];
 	ssize_t n = fd < 0 ? -1 : fd_pread_full(fd, head, sizeof(head), 0);
 	int r;
@@ -138,15 +170,16 @@ static int open_stdin(struct build_input *in, struct build_context *to, struct e
 	if (fd < 0)
 		return -1;
 	if (n < 0)
-		return err_errno(e, (int)n, "reading the context from stdin");
+		return err_errno(e, (int)n, "reading the context from %s", said_of(from));
 	if (looks_like_archive(head, (size_t)n)) {
 		to->root = build_context_unpack(cli_store(in->c, e), fd, in->unpacked, e);
 		return to->root < 0 ? err_wrap(e, "unpacking the context") : 0;
 	}
-	to->why = "only a Dockerfile came on stdin";
+	to->why = str_eq(from, "-") ? "only a Dockerfile came on stdin"
+				    : "the URL is that of a Dockerfile alone";
 	in->name = "Dockerfile";
 	r = fd_read_all(fd, &in->text, DOCKERFILE_SIZE_MAX);
-	return r < 0 ? err_errno(e, r, "reading the Dockerfile from stdin") : 0;
+	return r < 0 ? err_errno(e, r, "reading the Dockerfile from %s", said_of(from)) : 0;
 }
 
 static int open_contexts(struct build_input *in, const char *context, struct err *e)
@@ -157,12 +190,12 @@ static int open_contexts(struct build_input *in, const char *context, struct err
 	if (!in->contexts)
 		return no_memory(e);
 	to = add_context(in, "context");
-	if (is_url(context))
+	if (is_repository(context))
 		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "this version does not fetch contexts (%s): clone or download it, "
-			       "and give the folder",
-			       context);
-	if ((str_eq(context, "-") ? open_stdin(in, to, e) : open_folder(in, context, to, e)) < 0)
+			       "this version does not fetch repositories: clone it, and give the "
+			       "folder");
+	if ((str_eq(context, "-") || is_url(context) ? open_stream(in, context, to, e)
+						     : open_folder(in, context, to, e)) < 0)
 		return -1;
 	for (size_t i = 0; i < in->o->contexts.n; i++)
 		if (open_named(in, in->o->contexts.v[i], e) < 0)

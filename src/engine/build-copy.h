@@ -46,6 +46,7 @@ struct build_source {
 	int root;                    /* readable or O_PATH, borrowed */
 	const struct ignore *ignore; /* of a context: what is left out; NULL: nothing */
 	bool to_root;     /* a context: what it holds belongs to root, whoever has it here */
+	bool literal;     /* names mean themselves: no wildcards */
 	const char *name; /* for messages: "the context" */
 };
 

@@ -127,6 +127,7 @@ static int source_open(struct copying *k, const struct copy_source *c, struct so
 	if (!input || build_tree_open(k->en, k->session, input, &s->tree, e) < 0)
 		return -1;
 	s->copy.from = s->tree.source;
+	s->copy.from.literal = c->no_wildcards;
 	s->copy.paths = s->paths;
 	if (!k->p.parents)
 		return 0;

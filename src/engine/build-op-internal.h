@@ -54,6 +54,6 @@ int64_t build_newest(const struct build_session *s, int64_t epoch);
 /* hold of the operations whose results are layers. */
 int build_hold_layer(void *arg, const struct build_result *r, struct err *e);
 
-extern const struct build_op build_op_copy, build_op_mkdir, build_op_run;
+extern const struct build_op build_op_copy, build_op_http, build_op_mkdir, build_op_run;
 
 #endif

@@ -207,12 +207,12 @@ static int local_execute(const struct build_step *s, struct build_job *job, stru
 	return ret->data ? 0 : err_errno(e, ENOMEM, "opening a context");
 }
 
-static int remote_execute(const struct build_step *s, struct build_job *job, struct arena *a,
-			  struct build_result *ret, struct err *e)
+static int git_execute(const struct build_step *s, struct build_job *job, struct arena *a,
+		       struct build_result *ret, struct err *e)
 {
 	return err_set(e, ERR_UNSUPPORTED, 0,
-		       "this version fetches nothing from %s yet: put the files into the context",
-		       str_eq(s->v->type, OP_GIT) ? "a git repository" : "a URL");
+		       "this version fetches nothing from a git repository yet: put the files into "
+		       "the context");
 }
 
 static const struct build_op op_scratch = {.type = OP_SCRATCH,
@@ -228,15 +228,11 @@ static const struct build_op op_local = {.type = OP_LOCAL,
 					 .version = 1,
 					 .flags = BUILD_OP_NOT_CACHED | BUILD_OP_INLINE,
 					 .execute = local_execute};
-static const struct build_op op_http = {.type = OP_HTTP,
-					.version = 1,
-					.flags = BUILD_OP_NOT_CACHED | BUILD_OP_INLINE,
-					.execute = remote_execute};
 static const struct build_op op_git = {.type = OP_GIT,
 				       .version = 1,
 				       .flags = BUILD_OP_NOT_CACHED | BUILD_OP_INLINE,
-				       .execute = remote_execute};
+				       .execute = git_execute};
 
 const struct build_op *const build_ops[] = {&op_scratch,     &op_image,     &op_local,
-					    &op_http,        &op_git,       &build_op_copy,
+					    &build_op_http,  &op_git,       &build_op_copy,
 					    &build_op_mkdir, &build_op_run, NULL};

@@ -263,7 +263,7 @@ int build_copy_match(const struct build_source *from, const char *pattern, build
 	if (!clean)
 		return err_errno(e, ENOMEM, "copying '%s'", pattern);
 	m.pattern = clean + 1;
-	if (!has_wildcards(m.pattern))
+	if (from->literal || !has_wildcards(m.pattern))
 		return match_plain(from, m.pattern, fn, arg, e);
 	split_base(m.pattern, base);
 	r = match_walk(&m, base, e);

@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "remote/challenge.h"
+#include "remote/local-address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -215,35 +216,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	return n;
 }
 
-static bool is_local_address(const struct sockaddr *a)
-{
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)a;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)a;
-	uint32_t ip;
-
-	if (a->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-		memcpy(&ip, &v6->sin6_addr.s6_addr[12], sizeof(ip));
-		ip = ntohl(ip);
-	} else if (a->sa_family == AF_INET) {
-		ip = ntohl(v4->sin_addr.s_addr);
-	} else {
-		return a->sa_family == AF_INET6 && (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
-						    IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) ||
-						    IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr));
-	}
-	return ip >> 24 == 127 || ip >> 24 == 0 ||
-	       ip >> 16 == 0xA9FE; /* 169.254.0.0/16: metadata services */
-}
-
-static uint16_t port_of(const struct sockaddr *a)
-{
-	if (a->sa_family == AF_INET)
-		return ntohs(((const struct sockaddr_in *)(const void *)a)->sin_port);
-	return a->sa_family == AF_INET6
-		       ? ntohs(((const struct sockaddr_in6 *)(const void *)a)->sin6_port)
-		       : 0;
-}
-
 /* A server elsewhere must not send us to what only this machine reaches, except the user's proxy.
  */
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
@@ -251,8 +223,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 	const struct http *h = arg;
 
 	(void)purpose;
-	if (!h->local && is_local_address(&a->addr) &&
-	    (h->proxy_port == 0 || port_of(&a->addr) != h->proxy_port))
+	if (!h->local && local_address(&a->addr, h->proxy_port))
 		return CURL_SOCKET_BAD;
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
@@ -597,31 +568,6 @@ static bool is_local_host(const char *host)
 	       str_after(host, "127.") || str_after(host, "[::1]");
 }
 
-/* The port of the proxy for https, 0 for none (libcurl's order of names and default). */
-static uint16_t proxy_port(void)
-{
-	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-	const char *proxy = NULL;
-	char *text = NULL;
-	uint64_t port = 0;
-	CURLU *u;
-
-	for (size_t i = 0; i < ARRAY_SIZE(names) && str_empty(proxy); i++)
-		proxy = getenv(names[i]);
-	if (str_empty(proxy))
-		return 0;
-	u = curl_url();
-	if (u && curl_url_set(u, CURLUPART_URL, proxy,
-			      CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
-		port = 1080;
-	if (port && curl_url_get(u, CURLUPART_PORT, &text, 0) == CURLUE_OK &&
-	    num_u64(text, 1, UINT16_MAX, &port) < 0)
-		port = 0;
-	curl_free(text);
-	curl_url_cleanup(u);
-	return (uint16_t)port;
-}
-
 int http_init(struct http *h, struct err *e)
 {
 	if (!h->host || strpbrk(h->host, "/?#@ \r\n"))
@@ -630,7 +576,7 @@ int http_init(struct http *h, struct err *e)
 	h->local = is_local_host(h->host);
 	if (str_after(h->host, "127.") && strspn(h->host, "0123456789.:") != strlen(h->host))
 		h->local = false;
-	h->proxy_port = proxy_port();
+	h->proxy_port = proxy_port(false);
 	if (h->stall_seconds <= 0)
 		h->stall_seconds = STALL_SECONDS;
 	h->curl = curl_easy_init();

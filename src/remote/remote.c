@@ -145,7 +145,8 @@ static int call(struct remote *r, json_t *request, int fd, struct remote_info *i
 	return (int)json_integer_value(json_object_get(j, "status"));
 }
 
-int remote_open(struct remote *r, const struct remote_target *t, struct err *e)
+/* Starts kogge-remote, which waits for its first request. */
+static int begin(struct remote *r, struct err *e)
 {
 	_cleanup_(fd_close) int theirs = -1;
 	int pair[2], size = REMOTE_MESSAGE_MAX;
@@ -155,7 +156,12 @@ int remote_open(struct remote *r, const struct remote_target *t, struct err *e)
 	r->socket = pair[0];
 	theirs = pair[1];
 	(void)setsockopt(r->socket, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (spawn(r, theirs, e) < 0)
+	return spawn(r, theirs, e);
+}
+
+int remote_open(struct remote *r, const struct remote_target *t, struct err *e)
+{
+	if (begin(r, e) < 0)
 		return -1;
 	return call(r,
 		    json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}",
@@ -166,6 +172,24 @@ int remote_open(struct remote *r, const struct remote_target *t, struct err *e)
 		    -1, NULL, e) < 0
 		       ? -1
 		       : 0;
+}
+
+int remote_fetch_url(const struct remote_url *u, int fd, int64_t *ret_modified, struct err *e)
+{
+	_cleanup_(remote_close) struct remote r = REMOTE_INIT;
+	_cleanup_(json_unref) json_t *j = NULL;
+	const json_t *modified;
+
+	if (begin(&r, e) < 0 ||
+	    ask(&r,
+		json_pack("{s:s, s:s, s:s, s:I}", "op", "url", "url", u->url, "userPassword",
+			  u->user_password ? u->user_password : "", "max", (json_int_t)u->max),
+		&fd, 1, e) < 0)
+		return -1;
+	j = answer(&r, e);
+	modified = json_object_get(j, "modified");
+	*ret_modified = json_is_integer(modified) ? json_integer_value(modified) : -1;
+	return j ? 0 : -1;
 }
 
 void remote_close(struct remote *r)

@@ -53,6 +53,18 @@ void remote_close(struct remote *r);
 /* Whether the server takes these credentials (GET /v2/). ERR_DENIED. */
 int remote_ping(struct remote *r, struct err *e);
 
+/* A file from a server that is no registry. Strings are borrowed. */
+struct remote_url {
+	const char *url;           /* http or https, without user and password */
+	const char *user_password; /* "user:password" in the clear, or NULL */
+	int64_t max;               /* bytes */
+};
+
+/* Writes what is at U to FD, by a kogge-remote of its own. *RET_MODIFIED: Unix seconds, as the
+ * server says; -1. ERR_NOT_FOUND, ERR_DENIED, ERR_LIMIT, ERR_IO; ERR_HOSTILE where it leads to an
+ * address of this machine that the URL does not name. */
+int remote_fetch_url(const struct remote_url *u, int fd, int64_t *ret_modified, struct err *e);
+
 /* A document: a heap copy with a NUL behind it. */
 struct remote_document {
 	char *data;

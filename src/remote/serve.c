@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "remote/http.h"
 #include "remote/remote-protocol.h"
+#include "remote/url.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -144,12 +145,26 @@ static json_t *ping(struct http *h, struct err *e)
 	return http_get(h, "", -1, -1, &info, e) < 0 ? NULL : info_json(&info);
 }
 
+static json_t *get_url(const json_t *m, int fd, struct err *e)
+{
+	const struct url_request q = {text(m, "url"), text(m, "userPassword"),
+				      json_integer_value(json_object_get(m, "max"))};
+	struct url_info info;
+
+	return url_fetch(&q, fd, &info, e) < 0
+		       ? NULL
+		       : json_pack("{s:b, s:I, s:I}", "ok", 1, "size", (json_int_t)info.size,
+				   "modified", (json_int_t)info.modified);
+}
+
 static json_t *answer(struct http *h, const json_t *m, int fd, struct err *e)
 {
 	const char *op = text(m, "op");
 
 	if (str_eq(op, "open"))
 		return open_registry(h, m, e);
+	if (str_eq(op, "url") && fd >= 0)
+		return get_url(m, fd, e);
 	if (!h->curl)
 		return err_set(e, ERR_INVALID, 0, "no registry was given"), NULL;
 	if (str_eq(op, "ping"))
