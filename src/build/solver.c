@@ -44,6 +44,7 @@
 #include <unistd.h>
 
 #define PARALLEL_MAX  64
+#define TICK_MS       100
 #define KILL_AFTER_NS (10 * NUM_NS_PER_S)
 
 struct solver;
@@ -724,8 +725,10 @@ static void solver_run(struct solver *s)
 		if (s->steps[i].state == STEP_WAITING && !s->steps[i].n_missing)
 			step_begin(&s->steps[i]);
 	while (s->n_children) {
-		int r = loop_step(&s->loop, -1);
+		int r = loop_step(&s->loop, s->o->tick ? TICK_MS : -1);
 
+		if (s->o->tick)
+			s->o->tick(s->o->arg);
 		if (r < 0 && r != -EINTR) {
 			if (!s->ending)
 				err_errno(s->e, r, "waiting for build steps");

@@ -62,6 +62,8 @@ struct solve_opts {
 	int cancel_fd;       /* readable: end it; -1: none */
 	bool explain;        /* tell SOLVE_EXPLAIN (else nothing is read for it) */
 	void (*event)(void *arg, const struct solve_event *ev); /* may be NULL */
+	/* Called ten times a second, also where nothing happens; may be NULL. */
+	void (*tick)(void *arg);
 	void *arg;
 };
 

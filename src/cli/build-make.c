@@ -63,6 +63,7 @@ static int no_memory(struct err *e)
 static int choose_progress(struct make *m, struct err *e)
 {
 	const char *word = m->o->progress ? m->o->progress : getenv("BUILDKIT_PROGRESS");
+	bool terminal = isatty(m->c->err_fd) == 1;
 	enum progress_mode mode = PROGRESS_PLAIN;
 
 	if (m->o->quiet || str_eq0(word, "quiet"))
@@ -72,7 +73,13 @@ static int choose_progress(struct make *m, struct err *e)
 	else if (!str_empty(word) && !str_eq(word, "auto") && !str_eq(word, "plain") &&
 		 !str_eq(word, "tty"))
 		return err_set(e, ERR_INVALID, 0, "invalid progress mode %s", word);
-	m->progress = build_progress_new(m->c->err, mode);
+	else if (str_eq0(word, "tty") && !terminal)
+		return err_set(
+			e, ERR_INVALID, 0,
+			"--progress tty: stderr is no terminal (auto draws where it is one)");
+	else if (terminal && !str_eq0(word, "plain"))
+		mode = PROGRESS_TTY;
+	m->progress = build_progress_new(m->c->err, m->c->err_fd, mode);
 	return m->progress ? 0 : no_memory(e);
 }
 
@@ -174,6 +181,7 @@ static void print_source(const struct make *m, struct df_range at)
 	const char *line = buf_str(&m->in.text), *end = line + m->in.text.len;
 	unsigned first = at.first > 2 ? at.first - 2 : 1;
 
+	build_progress_end(m->progress, false);
 	fprintf(m->c->err, "%s:%u\n--------------------\n", m->in.name, at.first);
 	/* Of an instruction of a million lines its beginning. */
 	at.last = MIN(at.last, at.first + SOURCE_LINES_MAX);
@@ -322,6 +330,7 @@ static int solve_all(struct make *m, struct err *e)
 		.cancel_fd = -1,
 		.explain = m->o->explain,
 		.event = build_progress_event,
+		.tick = isatty(m->c->err_fd) == 1 ? build_progress_tick : NULL,
 		.arg = m->progress,
 	};
 	unsigned line;
@@ -576,5 +585,9 @@ int build_make(struct cli_context *c, const struct build_opts *o, const char *co
 					      .low = LOWERED_INIT,
 					      .solved = SOLVE_RESULT_INIT};
 
-	return make(&m, context, e) < 0 ? 1 : 0;
+	int r = make(&m, context, e);
+
+	if (m.progress)
+		build_progress_end(m.progress, r == 0);
+	return r < 0 ? 1 : 0;
 }

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "cli/build-screen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +30,19 @@ struct build_progress {
 	const struct graph *g;
 	struct shown *v;
 	unsigned next;
-	ssize_t last; /* the vertex that the last line was of; -1: none */
+	struct build_screen *screen; /* PROGRESS_TTY, until its end */
+	ssize_t last;                /* the vertex that the last line was of; -1: none */
 };
 
-struct build_progress *build_progress_new(FILE *out, enum progress_mode mode)
+struct build_progress *build_progress_new(FILE *out, int fd, enum progress_mode mode)
 {
 	struct build_progress *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
+	p->screen = mode == PROGRESS_TTY ? build_screen_new(out, fd) : NULL;
+	if (mode == PROGRESS_TTY && !p->screen)
+		return free(p), NULL;
 	p->out = out;
 	p->mode = mode;
 	p->last = -1;
@@ -52,6 +57,8 @@ void build_progress_free(struct build_progress *p)
 			free(p->v[i].tail[k]);
 	}
 	free(p->v);
+	if (p->screen)
+		build_screen_free(p->screen);
 	free(p);
 }
 
@@ -63,6 +70,8 @@ int build_progress_graph(struct build_progress *p, const struct graph *g)
 	p->g = g;
 	for (size_t i = 0; i < g->n; i++)
 		p->v[i].part = BUF_INIT(LINE_MAX_BYTES);
+	if (p->screen)
+		build_screen_expect(p->screen, p->next + g->n);
 	return 0;
 }
 
@@ -70,6 +79,8 @@ void build_progress_note(struct build_progress *p, const char *name, const char 
 {
 	unsigned n = ++p->next;
 
+	if (p->screen)
+		build_screen_note(p->screen, name, line, ns);
 	if (p->mode != PROGRESS_PLAIN)
 		return;
 	fprintf(p->out, "#%u %s\n", n, name);
@@ -315,11 +326,42 @@ static void plain_event(struct build_progress *p, const struct solve_event *ev)
 	}
 }
 
+/* The log of a step is kept for the case that it fails. */
+static void screen_event(struct build_progress *p, const struct solve_event *ev)
+{
+	struct buf *log = &p->v[ev->vertex].part;
+
+	if (ev->kind == SOLVE_LOG)
+		(void)buf_put(log, ev->data, ev->n);
+	if (ev->kind == SOLVE_STATE && (ev->state == STEP_DONE || ev->state == STEP_CACHED))
+		buf_done(log);
+	build_screen_event(p->screen, ev);
+}
+
+void build_progress_tick(void *arg)
+{
+	struct build_progress *p = arg;
+
+	if (p->screen)
+		build_screen_tick(p->screen);
+}
+
+void build_progress_end(struct build_progress *p, bool finished)
+{
+	if (!p->screen)
+		return;
+	build_screen_end(p->screen, finished);
+	build_screen_free(p->screen);
+	p->screen = NULL;
+}
+
 void build_progress_event(void *arg, const struct solve_event *ev)
 {
 	struct build_progress *p = arg;
 
-	if (p->mode == PROGRESS_PLAIN)
+	if (p->screen)
+		screen_event(p, ev);
+	else if (p->mode == PROGRESS_PLAIN)
 		plain_event(p, ev);
 	else if (ev->kind == SOLVE_LOG)
 		p->mode == PROGRESS_RAWJSON ? raw_log(p, ev)
@@ -333,7 +375,11 @@ void build_progress_failed(struct build_progress *p, size_t vertex)
 {
 	const struct shown *s = &p->v[vertex];
 
+	build_progress_end(p, false);
 	fprintf(p->out, "------\n > %s:\n", p->g->v[vertex].name);
+	if (p->mode == PROGRESS_TTY && s->part.len > 0)
+		fprintf(p->out, "%s%s", buf_str(&s->part),
+			s->part.data[s->part.len - 1] == '\n' ? "" : "\n");
 	for (size_t i = 0; i < s->n_tail; i++)
 		fprintf(p->out, "%s\n", s->tail[i]);
 	fputs("------\n", p->out);
