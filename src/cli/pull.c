@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "cli/image-view.h"
+#include "cli/layer-lines.h"
 #include "cli/registries.h"
 #include "cli/verbs.h"
 #include "remote/pull.h"
@@ -107,36 +108,13 @@ int registry_open_bare(struct cli_context *c, const struct reference *ref, struc
 	return registry_open(c, &bare, false, r, e);
 }
 
-/* ---- progress ---- */
-
-struct progress {
-	FILE *out;
-};
-
-static void step(void *arg, const struct digest *layer, enum remote_step step, int64_t n,
-		 int64_t size)
-{
-	static const char *const words[] = {[REMOTE_LAYER] = "Pulling fs layer",
-					    [REMOTE_PRESENT] = "Already exists",
-					    [REMOTE_COME] = "Download complete",
-					    [REMOTE_LOADED] = "Pull complete"};
-	const struct progress *p = arg;
-
-	(void)n;
-	(void)size;
-	if (p->out && step < ARRAY_SIZE(words) && words[step]) {
-		fprintf(p->out, "%.12s: %s\n", digest_hex(layer), words[step]);
-		fflush(p->out);
-	}
-}
-
 /* ---- one image ---- */
 
 struct pulling {
 	struct cli_context *c;
 	const struct reference *ref;
 	const struct platform *want;
-	struct progress progress;
+	struct layer_lines lines;
 	struct digest digest;
 };
 
@@ -145,7 +123,7 @@ static int pull_from(struct pulling *p, const struct registry_mirror *m, struct 
 		     struct image_set *set, struct err *e)
 {
 	_cleanup_(remote_close) struct remote r = REMOTE_INIT;
-	const struct remote_progress progress = {.step = step, .arg = &p->progress};
+	const struct remote_progress progress = {.step = layer_lines_step, .arg = &p->lines};
 	struct remote_image image = {.ref = p->ref, .want = p->want, .progress = &progress};
 
 	if ((m ? mirror_open(p->c, m, p->ref, &r, e) : registry_open(p->c, p->ref, false, &r, e)) <
@@ -191,19 +169,24 @@ static void current_id(struct store *s, const struct reference *ref, char out[IM
 int pull_image(struct cli_context *c, const struct reference *ref, const struct pull_opts *o,
 	       bool *ret_new, struct digest *ret, struct err *e)
 {
-	struct pulling p = {.c = c, .ref = ref, .progress = {.out = o->quiet ? NULL : o->out}};
+	struct pulling p = {.c = c,
+			    .ref = ref,
+			    .lines = {.out = o->quiet ? NULL : o->out, .words = layer_words_pull}};
 	char before[IMAGE_ID_SIZE], after[IMAGE_ID_SIZE], text[REFERENCE_TEXT_SIZE];
 	struct store *s = cli_store(c, e);
 	struct platform want;
+	int r;
 
 	if (!s || (o->platform && platform_parse(o->platform, &want, e) < 0))
 		return -1;
 	p.want = o->platform ? &want : NULL;
 	current_id(s, ref, before);
-	if (p.progress.out)
-		fprintf(p.progress.out, "%s: Pulling from %s\n",
+	if (p.lines.out)
+		fprintf(p.lines.out, "%s: Pulling from %s\n",
 			ref->tag[0] ? ref->tag : ref->digest.text, ref->path);
-	if (image_load_source(s, source, &p, NULL, NULL, e) < 0)
+	r = image_load_source(s, source, &p, NULL, NULL, e);
+	layer_lines_done(&p.lines);
+	if (r < 0)
 		return err_wrap(e, "pulling %s", reference_familiar(ref, text));
 	current_id(s, ref, after);
 	*ret_new = !str_eq(before, after);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/image-view.h"
+#include "cli/layer-lines.h"
 #include "cli/pull.h"
 #include "cli/verbs.h"
 
@@ -32,23 +33,6 @@ struct pushing {
 	const struct opts *o;
 };
 
-static void step(void *arg, const struct digest *layer, enum remote_step step, int64_t n,
-		 int64_t size)
-{
-	static const char *const words[] = {[REMOTE_LAYER] = "Preparing",
-					    [REMOTE_PRESENT] = "Layer already exists",
-					    [REMOTE_PUSHED] = "Pushed",
-					    [REMOTE_ELSEWHERE] = "Mounted from another repository"};
-	const struct pushing *p = arg;
-
-	(void)n;
-	(void)size;
-	if (p->o->quiet || step >= ARRAY_SIZE(words) || !words[step])
-		return;
-	fprintf(p->c->out, "%.12s: %s\n", digest_hex(layer), words[step]);
-	fflush(p->c->out);
-}
-
 /* Another repository of the same registry that the image has a name in: its blobs may be there. */
 static const char *sibling(struct cli_context *c, const struct image *img,
 			   const struct reference *ref)
@@ -66,14 +50,21 @@ static const char *sibling(struct cli_context *c, const struct image *img,
 static int send_image(void *arg, struct content_sink *blobs, const struct image *img, struct err *e)
 {
 	struct pushing *p = arg;
-	const struct remote_progress progress = {.step = step, .arg = p};
+	struct layer_lines lines = {.out = p->o->quiet ? NULL : p->c->out,
+				    .words = layer_words_push};
+	const struct remote_progress progress = {.step = layer_lines_step, .arg = &lines};
 	struct remote_upload u = {.ref = p->ref->tag, .progress = &progress};
 	char text[REFERENCE_TEXT_SIZE];
 	struct digest manifest;
+	int r;
 
 	u.manifest = &manifest;
 	u.from = sibling(p->c, img, p->ref);
-	if (digest_parse(img->digest, &manifest, e) < 0 || remote_push(p->r, blobs, &u, e) < 0)
+	r = digest_parse(img->digest, &manifest, e);
+	if (r == 0)
+		r = remote_push(p->r, blobs, &u, e);
+	layer_lines_done(&lines);
+	if (r < 0)
 		return -1;
 	if (p->o->quiet)
 		fprintf(p->c->out, "%s\n", reference_text(p->ref, text));

@@ -6,6 +6,7 @@ import http.server
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 import threading
@@ -13,7 +14,7 @@ import time
 
 import pytest
 
-from harness import program
+from harness import program, screen
 from harness.registry import CONFIG, INDEX, MANIFEST, Registry, digest_of
 
 pytestmark = pytest.mark.needs_root
@@ -50,6 +51,27 @@ def test_what_is_pushed_is_pulled(me, server):
     assert f"Status: Image is up to date for {name}" in me.ok("pull", name)
     assert me.ok("pull", "-q", name) == name + "\n"
     assert me.ok("run", "--rm", "--network", "none", name, "echo", "pulled") == "pulled\n"
+
+
+def test_layers_on_a_terminal_have_a_line_each(me, server, scratch):
+    name = f"127.0.0.1:{server.port}/app:1"
+    (scratch / "context").mkdir()
+    (scratch / "context" / "big").write_bytes(os.urandom(3 << 20))
+    (scratch / "context" / "Dockerfile").write_text("FROM busybox\nCOPY big /a\nRUN echo b > /b\n")
+    me.ok("build", "-t", name, scratch / "context")
+    env = {**me.env, "COLUMNS": ""}
+    code, text, lines = screen.run(me.args("push", name), columns=150, env=env)
+    assert code == 0 and [line.split(": ", 1)[1] for line in lines if re.match("[0-9a-f]{12}: ", line)] == ["Pushed"] * 3, lines
+    assert lines[0].startswith("The push refers to") and lines[4].startswith("1: digest: sha256:"), lines
+    assert re.search(r"Pushing \[=*>? *\] +[0-9.]+k?M?B/3\.1\dMB", text), "no bar was drawn"
+    code, text, lines = screen.run(me.args("push", name), env=env)
+    assert code == 0 and sum(line.endswith(": Layer already exists") for line in lines) == 3 and "[" not in "".join(lines[1:4])
+    me.ok("rmi", name, "busybox")
+    me.ok("builder", "prune", "-a", "-f")
+    code, text, lines = screen.run(me.args("pull", name), columns=80, env=env)
+    assert code == 0 and [line.split(": ", 1)[1] for line in lines[1:4]] == ["Pull complete"] * 3, lines
+    assert re.search(r"Downloading +[0-9.]+k?M?B/3\.1\dMB", text) and "[=" not in text, "a narrow screen has room for numbers alone"
+    assert lines[4].startswith("Digest: sha256:") and lines[-2] == name, lines
 
 
 def test_all_tags_and_other_repositories(me, server):

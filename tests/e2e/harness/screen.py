@@ -33,6 +33,8 @@ class Screen:
                         self.lines.append("")
             elif final == "A":
                 self.row = max(0, self.row - int(numbers or 1))
+            elif final == "B":
+                self.row = min(len(self.lines) - 1, self.row + int(numbers or 1))
             elif final == "K":
                 self.lines[self.row] = self.lines[self.row][:self.column]
             elif final == "J":
