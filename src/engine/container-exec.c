@@ -190,12 +190,12 @@ static void tell_monitor(struct engine *en, const struct container *c, struct co
 		fd_close(&x->watch);
 }
 
-int container_exec_start(struct engine *en, const char *ref, const struct exec_spec *spec,
-			 const int stdio[3], struct container_exec *ret, struct err *e)
+/* As container_exec_start, in the container C as it is recorded now. */
+static int start_in(struct engine *en, const struct container *c, const struct exec_spec *spec,
+		    const int stdio[3], struct container_exec *ret, struct err *e)
 {
-	_cleanup_(container_done) struct container c = CONTAINER_INIT;
 	_cleanup_(request_done) struct request r = {.en = en,
-						    .c = &c,
+						    .c = c,
 						    .spec = spec,
 						    .proc = -1,
 						    .pidfd = -1,
@@ -207,21 +207,44 @@ int container_exec_start(struct engine *en, const char *ref, const struct exec_s
 
 	if (n < 0)
 		return err_errno(e, n, "making an identifier");
-	if (container_load_now(en, ref, &c, e) < 0 || check_state(&c, e) < 0 ||
-	    open_target(&r, e) < 0)
+	if (check_state(c, e) < 0 || open_target(&r, e) < 0)
 		return -1;
 	TRACE("container found");
 	if (make_process(&r, e) < 0)
 		return not_the_container(e);
-	tell(en, &c, "exec_create", spec, exec_id);
+	tell(en, c, "exec_create", spec, exec_id);
 	TRACE("process described");
 	if (start(&r, stdio, &ret->proc, e) < 0)
 		return not_the_container(e);
 	TRACE("process started");
 	memcpy(ret->exec_id, exec_id, sizeof(exec_id));
-	tell_monitor(en, &c, ret);
-	tell(en, &c, "exec_start", spec, exec_id);
+	tell_monitor(en, c, ret);
+	tell(en, c, "exec_start", spec, exec_id);
 	return 0;
+}
+
+int container_exec_start(struct engine *en, const char *ref, const struct exec_spec *spec,
+			 const int stdio[3], struct container_exec *ret, struct err *e)
+{
+	_cleanup_(container_done) struct container c = CONTAINER_INIT;
+
+	return container_load_now(en, ref, &c, e) < 0 ? -1 : start_in(en, &c, spec, stdio, ret, e);
+}
+
+/* Tells of the end: first whoever follows the events, then the monitor. C NULL: the container is
+ * gone. */
+static void tell_end(struct engine *en, const struct container *c, const struct container_exec *x,
+		     int code)
+{
+	const struct monitor_msg told = {.type = MONITOR_EXEC_ENDED};
+	char number[16];
+	const char *const extra[] = {"execID", x->exec_id, "exitCode", number, NULL};
+
+	snprintf(number, sizeof(number), "%d", code);
+	if (c)
+		event_container(en, c, "exec_die", extra);
+	if (x->watch >= 0)
+		(void)!send(x->watch, &told, sizeof(told), MSG_NOSIGNAL);
 }
 
 void container_exec_ended(struct engine *en, const char *ref, const struct container_exec *x,
@@ -229,16 +252,11 @@ void container_exec_ended(struct engine *en, const char *ref, const struct conta
 {
 	_cleanup_(container_done) struct container c = CONTAINER_INIT;
 	struct err ignored = ERR_INIT;
-	const struct monitor_msg told = {.type = MONITOR_EXEC_ENDED};
-	char id[ID_SIZE], number[16];
-	const char *const extra[] = {"execID", x->exec_id, "exitCode", number, NULL};
+	char id[ID_SIZE];
+	bool there = container_resolve(en, ref, id, &ignored) == 0 &&
+		     container_load(en, id, &c, &ignored) == 0;
 
-	snprintf(number, sizeof(number), "%d", code);
-	if (container_resolve(en, ref, id, &ignored) == 0 &&
-	    container_load(en, id, &c, &ignored) == 0)
-		event_container(en, &c, "exec_die", extra);
-	if (x->watch >= 0)
-		(void)!send(x->watch, &told, sizeof(told), MSG_NOSIGNAL);
+	tell_end(en, there ? &c : NULL, x, code);
 }
 
 json_t *container_exec_ids(struct engine *en, const struct container *c)
@@ -262,11 +280,12 @@ int container_exec_run(struct engine *en, const char *ref, const struct exec_spe
 		       const struct attach_opts *attach, struct container_exit *ret, struct err *e)
 {
 	_cleanup_(container_exec_done) struct container_exec x = CONTAINER_EXEC_INIT;
+	_cleanup_(container_done) struct container c = CONTAINER_INIT;
 	_cleanup_(exec_io_done) struct exec_io io = EXEC_IO_INIT;
 
 	if (!spec->tty && exec_io_init(&io, attach, e) < 0)
 		return -1;
-	if (container_exec_start(en, ref, spec, io.stdio, &x, e) < 0)
+	if (container_load_now(en, ref, &c, e) < 0 || start_in(en, &c, spec, io.stdio, &x, e) < 0)
 		return -1;
 	*ret = (struct container_exit){.code = 0};
 	if (exec_io_run(spec->tty ? NULL : &io, &x, attach, ret, e) < 0)
@@ -275,6 +294,7 @@ int container_exec_run(struct engine *en, const char *ref, const struct exec_spe
 	if (ret->detached)
 		return 0;
 	TRACE("process ended");
-	container_exec_ended(en, ref, &x, ret->code);
+	/* By the name that it began with: looking for a new one would be a tenth of its time. */
+	tell_end(en, &c, &x, ret->code);
 	return 0;
 }

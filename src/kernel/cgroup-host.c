@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layout of the machine. /proc/self/cgroup says which hierarchies exist; where they are
  * mounted is first looked for in the usual place, /sys/fs/cgroup and /sys/fs/cgroup/<name>, which
- * costs one statfs each; only what is not found there is looked up in /proc/self/mountinfo, which
+ * costs one look each; only what is not found there is looked up in /proc/self/mountinfo, which
  * costs more the more mounts the machine has. */
 #include "kernel/cgroup-internal.h"
 
@@ -14,9 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 static const struct {
@@ -112,20 +110,16 @@ void cgroup_host_done(struct cgroup_host *host)
 	fd_close(&host->sysfs);
 }
 
-static bool is_magic(int fd, long magic)
+/* Whether the directory PREFIX of /sys/fs/cgroup is a hierarchy of this version: a file says so
+ * that each directory of it has, also the root, and none of the other version (one call, where to
+ * open it and to ask for its file system's type takes three). */
+static bool usual_place(int sysfs, const char *prefix, bool v2)
 {
-	struct statfs fs;
+	char file[CGROUP_FULL_MAX];
 
-	return fstatfs(fd, &fs) == 0 && (long)fs.f_type == magic;
-}
-
-/* Whether the directory PREFIX of /sys/fs/cgroup is a hierarchy of this version. */
-static bool usual_place(int sysfs, const char *prefix, long magic)
-{
-	_cleanup_(fd_close) int fd =
-		openat(sysfs, *prefix ? prefix : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return fd >= 0 && is_magic(fd, magic);
+	snprintf(file, sizeof(file), "%s%s%s", prefix, *prefix ? "/" : "",
+		 v2 ? "cgroup.subtree_control" : "cgroup.clone_children");
+	return faccessat(sysfs, file, F_OK, 0) == 0;
 }
 
 /* The entry for a line of /proc/self/cgroup, in its usual place. Returns whether it is there. */
@@ -138,14 +132,14 @@ static bool find_usual(const struct cgroup_host *host, const struct proc_cgroup 
 
 	h->base = host->sysfs;
 	h->own_base = false;
-	if (v2 && usual_place(host->sysfs, "", CGROUP2_SUPER_MAGIC)) {
+	if (v2 && usual_place(host->sysfs, "", true)) {
 		h->prefix[0] = '\0';
 		return true;
 	}
 	if (strlen(dir) >= sizeof(h->prefix) || strchr(dir, '/') || str_eq(dir, ".."))
 		return false;
 	snprintf(h->prefix, sizeof(h->prefix), "%s", v2 ? "unified" : dir);
-	return usual_place(host->sysfs, h->prefix, v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+	return usual_place(host->sysfs, h->prefix, v2);
 }
 
 /* Whether the mount M is the hierarchy of LINE: the file system's own options name it. */

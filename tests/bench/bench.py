@@ -12,14 +12,16 @@ import json
 import math
 import os
 import pathlib
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
+
+# Seconds for what a daemon still does after its answer: without them the next contestant would share the processors with it.
+AFTER_WORK = {"docker": 0.1}
 
 
 def percentile(values, p):
@@ -43,9 +45,9 @@ class Sample:
 
 
 class Bench:
-    def __init__(self, folder, tools, host):
+    def __init__(self, folder, tools, host, notes):
         self.folder, self.tools, self.host = folder, tools, host
-        self.works, self.checks, self.notes = {}, [], []
+        self.works, self.checks, self.notes = {}, [], notes
 
     def snapshot(self):
         """The host now, without what runtimes leave in a hidden `unified`, which is no cgroup."""
@@ -85,6 +87,7 @@ class Bench:
         for _ in range(rounds):
             for name, sample in samples.items():
                 contestants[name](sample, True)
+                time.sleep(AFTER_WORK.get(name, 0))
         left = self.snapshot().differences(before)
         self.check(f"{title}: nothing left", not left, "; ".join(left[:5]) or "nothing")
         self.works[title] = samples
@@ -316,21 +319,20 @@ def main():
     from harness import host
     import life
     import peers as peers_module
+    import scratch
     works = WORKS | life.WORKS
     host.isolate()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="kogge-bench-", dir=os.environ.get("KOGGE_TEST_DIR", "/var/tmp")))
-    found = []
-    try:
-        tools = peers_module.Tools(folder)
-        bench = Bench(folder, tools, host)
-        found = start_peers(folder, tools, bench.notes)
-        for name in args.only.split(","):
-            works[name](bench, found, args.rounds, tools)
-    finally:
-        for peer in found:
-            peer.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
+    found, notes = [], []
+    with scratch.scratch(notes) as folder:
+        try:
+            tools = peers_module.Tools(folder)
+            bench = Bench(folder, tools, host, notes)
+            found = start_peers(folder, tools, bench.notes)
+            for name in args.only.split(","):
+                works[name](bench, found, args.rounds, tools)
+        finally:
+            for peer in found:
+                peer.close()
     return report(bench, args.json or args.build / "bench.json")
 
 

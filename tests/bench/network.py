@@ -12,10 +12,8 @@ import ctypes
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -256,25 +254,25 @@ def main():
     from harness import host
     import bench as benches
     import peers as peers_module
+    import scratch
     host.isolate()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="kogge-bench-", dir=os.environ.get("KOGGE_TEST_DIR", "/var/tmp")))
-    found, outside = [], None
-    bench = benches.Bench(folder, None, host)
-    try:
-        outside = Outside()
-        tools = bench.tools = peers_module.Tools(folder)
-        found = start_peers(folder, tools.busybox_tar, bench.notes)
-        works = {"start": lambda: bench_start(bench, found, args.rounds), "alone": lambda: bench_alone(bench, found, args.rounds),
-                 "traffic": lambda: bench_traffic(bench, found, outside, args.seconds, folder),
-                 "many": lambda: bench_many(bench, found, args.rounds, args.many)}
-        for name in args.only.split(","):
-            works[name]()
-    finally:
-        for peer in found:
-            peer.close()
-        if outside:
-            outside.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    found, notes, outside = [], [], None
+    with scratch.scratch(notes) as folder:
+        bench = benches.Bench(folder, None, host, notes)
+        try:
+            outside = Outside()
+            tools = bench.tools = peers_module.Tools(folder)
+            found = start_peers(folder, tools.busybox_tar, bench.notes)
+            works = {"start": lambda: bench_start(bench, found, args.rounds), "alone": lambda: bench_alone(bench, found, args.rounds),
+                     "traffic": lambda: bench_traffic(bench, found, outside, args.seconds, folder),
+                     "many": lambda: bench_many(bench, found, args.rounds, args.many)}
+            for name in args.only.split(","):
+                works[name]()
+        finally:
+            for peer in found:
+                peer.close()
+            if outside:
+                outside.close()
     return benches.report(bench, args.json or args.build / "bench-network.json")
 
 
