@@ -174,20 +174,29 @@ static int check_state(const struct container *c, struct err *e)
 	return 0;
 }
 
-/* From here on the monitor knows of it. Where there is none (it ends with the container in this
- * moment) the process's end is this one's matter alone. */
+/* From here on the monitor knows of it, and has the pin: to close it is not waited for. Where there
+ * is none (it ends with the container in this moment) the process's end is this one's matter alone.
+ */
 static void tell_monitor(struct engine *en, const struct container *c, struct container_exec *x)
 {
 	_cleanup_(fd_close) int run_dir = container_run_dir(en, c->id, false, NULL);
-	const int fds[] = {x->proc.pidfd, x->proc.pty};
 	struct monitor_exec m = {.m = {.type = MONITOR_EXEC, .a = x->proc.pid}};
+	int fds[3] = {x->proc.pidfd};
+	size_t n = 1;
 
 	x->watch = run_dir < 0 ? -1 : monitor_connect(run_dir);
 	if (x->watch < 0)
 		return;
 	memcpy(m.id, x->exec_id, sizeof(m.id));
-	if (fd_send(x->watch, &m, sizeof(m), fds, fds[1] < 0 ? 1 : 2) < 0)
+	if (x->proc.pty >= 0)
+		fds[n++] = x->proc.pty;
+	if (x->proc.pin >= 0)
+		fds[n++] = x->proc.pin;
+	m.m.b = x->proc.pin >= 0;
+	if (fd_send(x->watch, &m, sizeof(m), fds, n) < 0)
 		fd_close(&x->watch);
+	else
+		fd_close(&x->proc.pin);
 }
 
 /* As container_exec_start, in the container C as it is recorded now. */

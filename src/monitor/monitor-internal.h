@@ -108,9 +108,9 @@ void peer_serve(struct monitor *m, struct peer *p);
 /* -- monitor-watch.c: processes of `exec` -------------------------------------------------------
  */
 
-/* A process whose client has the connection SOCK; takes SOCK and FDS: its pidfd and its terminal's
- * master, or -1. */
-void watch_add(struct monitor *m, int sock, const struct monitor_exec *x, int fds[2]);
+/* A process whose client has the connection SOCK; takes SOCK and FDS: its pidfd, its terminal's
+ * master or -1, and what is closed after its end or -1. */
+void watch_add(struct monitor *m, int sock, const struct monitor_exec *x, int fds[3]);
 /* m->watch has something. */
 void watch_serve(struct monitor *m);
 /* Answers MONITOR_ASK_EXECS. */

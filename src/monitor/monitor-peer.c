@@ -222,7 +222,13 @@ static void on_message(struct monitor *m, struct peer *p, const struct monitor_m
 static void give_exec(struct monitor *m, struct peer *p, struct monitor_exec *x, int fds[3])
 {
 	x->id[sizeof(x->id) - 1] = '\0';
-	fd_close(&fds[2]);
+	/* Without a terminal the one to be closed stands in its place. */
+	if (x->m.b == 1 && fds[2] < 0) {
+		fds[2] = fds[1];
+		fds[1] = -1;
+	} else if (x->m.b != 1) {
+		fd_close(&fds[2]);
+	}
 	watch_add(m, TAKE_FD(p->fd), x, fds);
 }
 

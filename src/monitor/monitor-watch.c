@@ -24,17 +24,22 @@ enum { EVENTS = 16 };
 struct watched {
 	struct watched *next;
 	int sock, watcher;
-	int fds[2]; /* its pidfd, and its terminal's master or -1 */
+	int fds[3]; /* its pidfd, its terminal's master or -1, what is closed with it or -1 */
 	pid_t pid;
 	char id[ID_SIZE];
 };
+
+static void close_all(int fds[3])
+{
+	for (size_t i = 0; i < 3; i++)
+		fd_close(&fds[i]);
+}
 
 static void watched_free(struct watched *w)
 {
 	fd_close(&w->sock);
 	fd_close(&w->watcher);
-	fd_close(&w->fds[0]);
-	fd_close(&w->fds[1]);
+	close_all(w->fds);
 	free(w);
 }
 
@@ -60,21 +65,20 @@ static int listen_to(struct monitor *m, struct watched *w, int fd)
 	return m->watch < 0 || epoll_ctl(m->watch, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
-void watch_add(struct monitor *m, int sock, const struct monitor_exec *x, int fds[2])
+void watch_add(struct monitor *m, int sock, const struct monitor_exec *x, int fds[3])
 {
 	struct watched *w = m->n_execs < MONITOR_EXECS_MAX ? calloc(1, sizeof(*w)) : NULL;
 
 	if (!w || fds[0] < 0) {
 		free(w);
 		fd_close(&sock);
-		fd_close(&fds[0]);
-		fd_close(&fds[1]);
+		close_all(fds);
 		return;
 	}
 	*w = (struct watched){.next = m->execs,
 			      .sock = sock,
 			      .watcher = -1,
-			      .fds = {fds[0], fds[1]},
+			      .fds = {fds[0], fds[1], fds[2]},
 			      .pid = x->m.a};
 	memcpy(w->id, x->id, sizeof(w->id));
 	m->execs = w;
@@ -93,8 +97,7 @@ static void on_orphan(struct monitor *m, struct watched *w)
 	fd_close(&w->sock);
 	snprintf(pid, sizeof(pid), "%d", w->pid);
 	w->watcher = run_kogge(m, "__exec", args, fds, w->fds[1] < 0 ? 4 : 5);
-	fd_close(&w->fds[0]);
-	fd_close(&w->fds[1]);
+	close_all(w->fds);
 	if (w->watcher < 0 || listen_to(m, w, w->watcher) < 0)
 		drop(m, w);
 }

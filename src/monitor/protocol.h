@@ -29,8 +29,9 @@ enum monitor_msg_type {
 	MONITOR_LOST, /* before EXITED; a: kilobytes of output that the client was too slow for */
 	/* to the monitor */
 	MONITOR_POLICY, /* a: the restart policy that holds now, enum monitor_policy; no answer */
-	MONITOR_EXEC,   /* a process of `exec` runs: struct monitor_exec, with its pidfd and, where
-			 * it has a terminal, that one's master. The connection is its alone from
+	MONITOR_EXEC,   /* a process of `exec` runs: struct monitor_exec, with its pidfd; where
+			 * it has a terminal, that one's master; and where b is 1 a descriptor
+			 * that is to be closed after its end. The connection is its alone from
 			 * now on; no answer */
 	MONITOR_EXEC_ENDED, /* on that connection: it has ended, and its end was told */
 	MONITOR_ASK_EXECS,  /* answered with EXECS */

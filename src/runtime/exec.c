@@ -38,6 +38,7 @@ void exec_proc_done(struct exec_proc *p)
 {
 	fd_close(&p->pidfd);
 	fd_close(&p->pty);
+	fd_close(&p->pin);
 	*p = EXEC_PROC_INIT;
 }
 
@@ -230,6 +231,7 @@ int runtime_exec(const struct runtime_exec *x, struct exec_proc *ret, struct err
 		ret->pid = c.spawned.pid;
 		ret->pidfd = TAKE_FD(c.spawned.pidfd);
 		ret->pty = TAKE_FD(c.pty);
+		ret->pin = TAKE_FD(c.spawned.exe);
 		ret->start_time = c.spawned.start_time;
 	}
 	plan_done(&c.plan);

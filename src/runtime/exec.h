@@ -65,10 +65,12 @@ struct exec_proc {
 	pid_t pid; /* in the caller's PID namespace */
 	int pidfd;
 	int pty;             /* master of the terminal, or -1 */
+	int pin;             /* the read-only mount of kogge-stage: its last close waits for an RCU
+				grace period, so whoever has nothing else to do should do it */
 	uint64_t start_time; /* field 22 of /proc/PID/stat */
 };
 
-#define EXEC_PROC_INIT ((struct exec_proc){.pid = -1, .pidfd = -1, .pty = -1})
+#define EXEC_PROC_INIT ((struct exec_proc){.pid = -1, .pidfd = -1, .pty = -1, .pin = -1})
 
 /* Closes descriptors; kills nothing. */
 void exec_proc_done(struct exec_proc *p);
